@@ -13,6 +13,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from celery import Celery
+from celery.beat import Service
+from celery.signals import beat_init
 from redbeat.schedulers import RedBeatScheduler
 
 from beat.checks.refusals import REFUSALS, refuse_unsafe
@@ -25,6 +27,7 @@ from beat.follow_up.unfired_records import UnfiredRecords
 from beat.messages.entry_sender import EntrySender
 from beat.turn.lead import Lead, NotLeadingError, Turn
 from beat.turn.side_work import SideWork
+from beat.turn.stop_request import StopRequest
 from beat.turn.wake_up import WakeUp, countdown, exactly
 from beat.upkeep.schedule_upkeep import ScheduleUpkeep
 from mission_control.events import events
@@ -79,6 +82,7 @@ class MissionControlScheduler(RedBeatScheduler):
         self._name = beat_name(os.getpid())
         self._is_checked = self._is_set_up = False
         self._is_refused = self._is_closed = False
+        self.stop_request = StopRequest()
         self._last_turn = Turn(leads=False)
         super().__init__(app, *args, **kwargs)
         # A user's application may have set these otherwise. The lead is our lease, and a beat that waits for
@@ -91,7 +95,7 @@ class MissionControlScheduler(RedBeatScheduler):
 
     def tick(self, **_: Any) -> float:  # noqa: ANN401  # Celery passes what its own tick takes
         """Fire what is due, then wait for the next due instant or a change; return what is left to wait."""
-        if self._is_closed or is_orphaned():
+        if self._is_closed or self.stop_request.is_made or is_orphaned():
             raise SystemExit(0)
         try:
             self._turn()
@@ -125,7 +129,7 @@ class MissionControlScheduler(RedBeatScheduler):
 
     def close(self) -> None:
         """Hand over to another beat at once; the next turn, if there is one, ends the process."""
-        self._is_closed = True  # in a `__del__`, Python ignores what Celery raises at SIGTERM
+        self._is_closed = True
         try:
             self._lead.give_up()
             self._wake_up.close()
@@ -192,7 +196,8 @@ class MissionControlScheduler(RedBeatScheduler):
         is_exact = instant <= latest + _NEARLY  # else a turn would begin just before it, and end after
         wait: Callable[[Callable[[], float]], bool] = self._wake_up.wait
         wait = exactly(wait, lambda: self._firing.commit_nothing(clock)) if is_exact else wait
-        wait(countdown(instant if is_exact else latest, lambda: clock().timestamp()))
+        with self.stop_request.waiting():
+            wait(countdown(instant if is_exact else latest, lambda: clock().timestamp()))
 
     def _set_up(self) -> None:
         """See to all that may have changed while this beat did not lead, a loss of data included."""
@@ -298,3 +303,9 @@ class MissionControlScheduler(RedBeatScheduler):
     @cached_property
     def _wake_up(self) -> WakeUp:
         return WakeUp(self._installation.client)
+
+
+@beat_init.connect
+def _listen(sender: Service, **_: Any) -> None:  # noqa: ANN401  # a signal's arguments
+    if isinstance(sender.scheduler, MissionControlScheduler):
+        sender.scheduler.stop_request.listen()

@@ -62,8 +62,8 @@ class Fleet:
         self.worker_name = ""
         self._is_hurried = False
 
-    def start(self) -> None:
-        """Start both and return when beat ticks and the worker takes messages.
+    def start(self, pause: Callable[[float], object] = time.sleep) -> None:
+        """Start both and return when beat ticks and the worker takes messages; `pause` may raise.
 
         Raises:
             FleetError: one of them ended or did not get ready in time; both are stopped again.
@@ -71,7 +71,7 @@ class Fleet:
         with ExitStack() as undo:
             undo.callback(self.stop)
             self._start_processes()
-            self.wait_until_ready()
+            self.wait_until_ready(pause)
             undo.pop_all()
 
     def stop(self, timeout: float | None = None) -> None:
@@ -144,7 +144,7 @@ class Fleet:
             self._lock.note_service(started.pid)
         return started
 
-    def wait_until_ready(self) -> None:
+    def wait_until_ready(self, pause: Callable[[float], object] = time.sleep) -> None:
         """Return when both do their work; raises as `start`."""
         give_up_at = time.monotonic() + START_WITHIN.total_seconds()
         ready: set[str] = set()
@@ -162,7 +162,7 @@ class Fleet:
                 raise FleetError(
                     f"beat and worker were not ready within {seconds:g} s{self._last_lines('worker')}"
                 )
-            time.sleep(_POLL_SECONDS)
+            pause(_POLL_SECONDS)
 
     def _ready(self) -> set[str]:
         ours = {("beat", beat_name(self.services[0].pid)), ("worker", self.worker_name)}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import sys
 import time
 from threading import Thread
+from types import FrameType
 from typing import Any, Final
 
 from mission_control.errors import FleetError
@@ -43,11 +43,15 @@ def serve(app: Any, listener: socket.socket) -> None:  # noqa: ANN401  # an ASGI
     """Serve until SIGTERM, SIGINT, or the end of the process that has started this one."""
     import uvicorn  # `up` listens only
 
-    for one in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises it again, once all is closed
-        signal.signal(one, lambda *_: sys.exit())
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_LONGEST_STOP))
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    for one in (signal.SIGINT, signal.SIGTERM):  # before uvicorn handles them, and as it raises them again
+        signal.signal(one, stop)
     Thread(target=_end_with_supervisor, name="supervisor watch", daemon=True).start()
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_LONGEST_STOP)
-    uvicorn.Server(config).run(sockets=[listener])
+    server.run(sockets=[listener])
 
 
 def _end_with_supervisor() -> None:

@@ -29,14 +29,24 @@ class ServiceStatus(TypedDict):
 
 
 class Keeper:
-    """Restarts each part of a started fleet that ends; `tell` gets a sentence about each end."""
+    """Restarts each part of a started fleet that ends; `tell` gets a sentence about each end.
 
-    def __init__(self, fleet: Fleet, clock: Callable[[], datetime], tell: Callable[[str], None]) -> None:
+    It waits before that by `pause`, which may raise, or until `end`.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        clock: Callable[[], datetime],
+        tell: Callable[[str], None],
+        pause: Callable[[float], object] | None = None,
+    ) -> None:
         self.fleet = fleet
         self._clock = clock
         self._tell = tell
         self._ends: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
         self._is_over = Event()
+        self._pause = self._is_over.wait if pause is None else pause
         self._restarting = Lock()
         self._thread: Thread | None = None
 
@@ -109,7 +119,8 @@ class Keeper:
                     self._restart(dead, _LONGEST_DELAY)
 
     def _restart(self, dead: ServiceProcess, delay: timedelta) -> None:
-        if not self._is_over.wait(delay.total_seconds()):
+        self._pause(delay.total_seconds())
+        if not self._is_over.is_set():
             with self._restarting:
                 if dead in self.fleet.services:  # `restore` may have been quicker
                     self.fleet.restart(dead)

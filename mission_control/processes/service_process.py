@@ -73,20 +73,17 @@ class ServiceProcess:
             self._asked = wanted
             self._process.send_signal(wanted)
 
-    def wait_or_kill(self, grace: timedelta) -> int:
-        """Wait for its end; after `grace`, or if the wait is interrupted, kill it with all its children.
-
-        Returns the exit code.
-        """
+    def wait_or_kill(self, grace: timedelta) -> None:
+        """Wait for its end; after `grace`, or if the wait is interrupted, kill it with all its children."""
         try:
-            self._process.wait(grace.total_seconds())
-        except subprocess.TimeoutExpired:
-            pass
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(grace.total_seconds())
         finally:
             self.kill()  # also the pool children of a parent that died before them
-        exit_code = self._process.wait()
+        # Never without limit: a Ctrl-C in the midst of an earlier wait leaves the lock of `Popen` taken.
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_GONE_WITHIN_SECONDS)
         self._wait_for_group()
-        return exit_code
 
     def kill(self) -> None:
         """Kill it with all its children."""

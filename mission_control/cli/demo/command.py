@@ -60,7 +60,7 @@ def demo(keep: bool) -> None:
     _move_into(place)
     tell(f"A demo in {near(place)}; your own tasks are not touched.")
     try:
-        with StopSignals() as signals, current(sets_up=True, joining=signals.deferred) as installation:
+        with StopSignals() as signals, current(sets_up=True) as installation:
             _run(installation, signals, keep=keep)
     except StopRequestedError:
         raise CommandError("the demo was interrupted before its end", ExitCode.FAILED) from None
@@ -94,6 +94,7 @@ def _run(installation: Installation, signals: StopSignals, *, keep: bool) -> Non
     from mission_control.processes.http_server import listen, url_of
     from mission_control.processes.keeper import Keeper
 
+    signals.pause(0)  # a signal that came meanwhile: nothing begins
     _say("a Redis server runs")
     progress, lines = Progress(), LiveLines(own_zone().key)
     page = listen(installation.settings.web_host, 0) if keep else None
@@ -104,10 +105,11 @@ def _run(installation: Installation, signals: StopSignals, *, keep: bool) -> Non
         echo_line(lines.line(record))
 
     follower = Follower(installation.settings.task_execution_log)
-    keep_up = partial(supervise, Keeper(fleet, installation.clock, _say), follower, show)
+    keeper = Keeper(fleet, installation.clock, _say, signals.pause)
+    keep_up = partial(supervise, keeper, follower, show, signals.pause)
     signals.kill = fleet.hurry
     try:
-        fleet.start()
+        fleet.start(signals.pause)
         now = installation.clock().astimezone(own_zone())
         _register(installation.registry, demo_tasks(now))
         _wait(keep_up, progress, installation.settings.data_dir / "logs")

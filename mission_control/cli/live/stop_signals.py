@@ -4,8 +4,7 @@ import os
 import signal
 import stat
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
 
@@ -19,15 +18,18 @@ class StopRequestedError(KeyboardInterrupt):
 
 
 class StopSignals:
-    """While entered, the first signal raises `StopRequestedError` in the main thread.
+    """While entered, the first signal is noted, and raised in the main thread by the next `pause`.
 
-    A later one calls `kill`.
+    A later one calls `kill`, or is raised at once while that is None, because nothing runs yet.
+
+    The first is raised nowhere else: Python drops what is raised in a `__del__`, and what is raised between
+    two steps of a library may leave its locks taken for ever.
     """
 
     def __init__(self) -> None:
-        self.kill: Callable[[], None] = lambda: None  # nothing runs yet
+        self.kill: Callable[[], None] | None = None
         self._first_at: float | None = None
-        self._is_deferred = False
+        self._is_raised = self._is_pausing = False
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
@@ -42,15 +44,22 @@ class StopSignals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    @contextmanager
-    def deferred(self) -> Iterator[None]:
-        """Delay the first signal to the end of the block, which must run as a whole."""
-        self._is_deferred = True
+    def pause(self, seconds: float) -> None:
+        """Wait; in the main thread only.
+
+        Raises:
+            StopRequestedError: the first signal came, before or meanwhile.
+        """
+        self._is_pausing = True
         try:
-            yield
+            self._raise_once()
+            time.sleep(seconds)
         finally:
-            self._is_deferred = False
-        if self._first_at is not None:
+            self._is_pausing = False
+
+    def _raise_once(self) -> None:
+        if self._first_at is not None and not self._is_raised:
+            self._is_raised = True
             raise StopRequestedError
 
     def _obey(self, number: int, _frame: FrameType | None) -> None:
@@ -58,12 +67,12 @@ class StopSignals:
             _leave_terminal()
         if self._first_at is None:
             self._first_at = time.monotonic()
-            if not self._is_deferred:
-                raise StopRequestedError
         elif number != signal.SIGHUP and time.monotonic() - self._first_at > _SAME_SIGNAL_SECONDS:
-            self.kill()
-            if self._is_deferred:
+            if self.kill is None:
                 raise StopRequestedError
+            self.kill()
+        if self._is_pausing:
+            self._raise_once()
 
 
 def _leave_terminal() -> None:

@@ -1,6 +1,5 @@
 """Keeping beat and worker up in the foreground, and showing what they do."""
 
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -14,11 +13,12 @@ def supervise(
     keeper: Keeper,
     follower: Follower,
     show: Callable[[dict[str, Any]], None],
+    pause: Callable[[float], None],
     is_over: Callable[[], bool] = lambda: False,
     *,
     each_round: Callable[[], None] = lambda: None,
 ) -> None:
-    """Restart what dies, and `show` each audit record as it appears, until `is_over`, or until a signal.
+    """Restart what dies, and `show` each audit record as it appears, until `is_over` or `pause` raises.
 
     `each_round` is called again and again meanwhile.
 
@@ -30,4 +30,4 @@ def supervise(
             show(record)
         keeper.look_once()
         each_round()
-        time.sleep(_ROUND_SECONDS)
+        pause(_ROUND_SECONDS)

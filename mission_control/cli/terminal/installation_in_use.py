@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -20,12 +20,11 @@ def current(
     *,
     sets_up: bool = False,
     dry_run: bool = False,
-    joining: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Iterator[Installation]:
     """Yield the installation that the environment describes.
 
-    An embedded server is joined or started inside `joining()`. Only a command that `sets_up` may found an
-    installation; a dry run of it works on an empty one that leaves nothing behind.
+    Only a command that `sets_up` may found an installation; a dry run of it works on an empty one that
+    leaves nothing behind.
 
     Raises:
         SettingsError: the environment describes none.
@@ -45,9 +44,7 @@ def current(
                 raise _nothing_in(installation.settings.data_dir)
             if dry_run:
                 installation = stack.enter_context(_empty_installation(installation.settings))
-        with joining():
-            url = installation.redis_url
-        with store_errors(url):
+        with store_errors(installation.redis_url):
             yield installation
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # For the ends of beat, the worker and the server, after the running handlers.
 _ENDS_WITHIN_SECONDS: Final = 30.0
 _READY: Final = b"+"
-_HEEDED_WITHIN: Final = 1.0  # seconds
+_LOOK_EVERY: Final = 0.05  # seconds
 
 
 @click.command()
@@ -63,7 +63,7 @@ def up(concurrency: int | None, detach: bool, no_web: bool) -> None:
         with (
             StopSignals() as signals,
             _only_up(settings, settings.up_log if detach else None) as lock,
-            current(sets_up=True, joining=signals.deferred) as installation,
+            current(sets_up=True) as installation,
         ):
             _run(installation, concurrency, signals, lock, background, has_page=not no_web)
     except StopRequestedError:
@@ -114,6 +114,7 @@ def _run(
     screen = Screen(own_zone().key, installation.clock)
     applied = apply_own_tasks(installation.registry, settings.default_tasks_file, installation.resources)
     screen.introduce(installation.redis_url, installation.registry, settings, applied=applied)
+    signals.pause(0)  # a signal that came meanwhile: nothing begins
     page = _opened_page(installation, screen) if has_page else None
     pipes = LogPipes(screen.log)
     fleet = Fleet(
@@ -129,12 +130,13 @@ def _run(
     follower = Follower(settings.task_execution_log)
     signals.kill = fleet.hurry
     try:
-        fleet.start()
+        fleet.start(signals.pause)
         _tell_ready(screen, settings, background)
         supervise(
-            Keeper(fleet, installation.clock, screen.say),
+            Keeper(fleet, installation.clock, screen.say, signals.pause),
             follower,
             screen.record,
+            signals.pause,
             each_round=(lambda: None) if background is None else background.keep_log_small,
         )
     except FleetError as error:
@@ -229,8 +231,8 @@ def _exit_code(child: int, reading: int, mask: Iterable[int]) -> int:
         signals.kill = partial(os.kill, child, signal.SIGTERM)
         try:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            while not select.select([reading], [], [], _HEEDED_WITHIN)[0]:
-                pass  # a signal that came a moment before the wait does not end it, and is heeded now
+            while not select.select([reading], [], [], 0)[0]:
+                signals.pause(_LOOK_EVERY)
             if os.read(reading, 1) == _READY:
                 return ExitCode.DONE
         except StopRequestedError:

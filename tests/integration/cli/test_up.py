@@ -82,7 +82,6 @@ class _Said:
     def __init__(self, stream: IO[str] | None) -> None:
         assert stream is not None
         self._stream, self._lines = stream, list[str]()
-        self._thread = Thread(target=lambda: self._lines.extend(stream), daemon=True)
         self._thread = Thread(target=self._read, daemon=True)
         self._thread.start()
 
@@ -143,6 +142,21 @@ def test_up_runs_the_task_file_and_leaves_no_process(up: Up) -> None:
     assert took < 25  # the grace of 30 s is for handlers only
     assert alive(started) == []
     assert "Traceback" not in up.err.text
+
+
+@pytest.mark.parametrize("sign", ["starting beat", "event=leading", "beat watches", " ready.", "is up"])
+def test_up_that_is_stopped_as_it_starts_ends_in_good_order(tmp_path: Path, sign: str) -> None:
+    up = Up(with_tasks(tmp_path, TASKS))
+    try:
+        wait_until(lambda: sign in up.err.text, f"it says {sign!r}", timeout=60)
+        started = [*up.children(), up.server()]
+        up.process.send_signal(signal.SIGTERM)
+        up.process.wait(timeout=60)
+    finally:
+        up.close()
+    assert (up.process.returncode, "Traceback" in up.err.text) == (0, False), up.err.text
+    assert "stopped" in up.err.text
+    assert alive(started) == []
 
 
 def test_handler_that_is_broken_is_reported_and_runs_once_it_is_repaired(lasting: Up) -> None:
