@@ -54,6 +54,7 @@ test:
 # of signed messages; a thousand occurrences that are run after all, while beats and workers are killed; ten thousand
 # forecasts of when a run starts; an hour of two hundred tasks that is decided about again.
 # Some minutes each. CHAOS_SEED makes them others.
+chaos: PYTEST += -o faulthandler_timeout=0
 chaos:
 	CHAOS_KILLS=1000 $(PYTEST) tests/faults/test_beat_chaos.py
 	CHAOS_PAUSES=100 $(PYTEST) tests/faults/test_paused_beats.py
