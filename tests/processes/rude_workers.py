@@ -108,7 +108,7 @@ class Swept:
         record = run.record
         assert record is not None
         wait_until(lambda: self.final_records(record), "its record is written")
-        assert len(self.final_records(record)) == 1
+        assert len(self.final_records(record)) == 1, self.final_records(record)
         return record
 
     def final_records(self, run: RunRecord) -> list[dict[str, Any]]:

@@ -44,24 +44,26 @@ def end_attempt(
 ) -> RunRecord | None:
     """Write to the ledger how the attempt of a run ended, and return the run as it stands then.
 
-    None if the ledger refused, because another worker has the run now. Repeated after a lost answer, it
-    returns what was written the first time.
+    None if the ledger refused, because another worker has the run now, or the sweep has ended it. Repeated
+    after a lost answer, with the same `at`, it returns what was written the first time.
     """
     changes = _changes(outcome, ending, at)
     ended = run_ending.end(run, ending.state, at=at, **changes)
     if ended is None:
-        ended = _written_before(run, ending, run_ending.ledger)
+        ended = _written_before(run, ending, at, run_ending.ledger)
     if ended is None or ended.finished_at is not None:
         return ended
     return replace(ended, finished_at=at)  # of the attempt; another one follows
 
 
-def _written_before(run: RunRecord, ending: Ending, ledger: Ledger) -> RunRecord | None:
+def _written_before(run: RunRecord, ending: Ending, at: datetime, ledger: Ledger) -> RunRecord | None:
     stored = ledger.get(run.execution_id)
     ours = (ending.state, run.attempt, run.worker, run.started_at)
     if stored is None or (stored.state, stored.attempt, stored.worker, stored.started_at) != ours:
         return None
-    return stored
+    # The sweep may have come to the same: its times are others, and it writes the record.
+    is_ours = stored.finished_at == at if ending.retry_in is None else stored.retry_at == at + ending.retry_in
+    return stored if is_ours else None
 
 
 def _changes(outcome: Outcome, ending: Ending, at: datetime) -> dict[str, Any]:
