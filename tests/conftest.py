@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 from itertools import chain, groupby, zip_longest
@@ -118,6 +119,14 @@ def _no_late_reports() -> Iterator[None]:
         for timer in timers:
             timer.cancel()
             timer.join()
+
+
+@pytest.fixture(autouse=True)
+def _same_places_of_modules() -> Iterator[None]:
+    """Require that a test leaves `sys.path` as it was: what later ones start would find other modules."""
+    before = sys.path[:]
+    yield
+    assert sys.path == before
 
 
 @pytest.fixture

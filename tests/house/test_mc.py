@@ -42,7 +42,9 @@ def load(checkout: Path) -> Any:
     """Return the wrapper of this checkout as a module."""
     module = ModuleType("mc")
     module.__file__ = str(checkout / "mc")
-    exec(compile((checkout / "mc").read_text("utf-8"), module.__file__, "exec"), module.__dict__)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", sys.path[:])  # it adds the checkout
+        exec(compile((checkout / "mc").read_text("utf-8"), module.__file__, "exec"), module.__dict__)
     return module
 
 
