@@ -48,14 +48,16 @@ audit:
 test:
 	./mc test
 
-# Beat killed a thousand times while a herd falls due; two beats paused a hundred times beyond their lease; workers
-# and beats killed a hundred times while two thousand occurrences run, in pipelines, under a limit and within budgets;
-# other examples of all properties; hundreds of histories of all policies; every mutant of every policy; two hundred tasks over a year; ten thousand replays
-# of signed messages; a thousand occurrences that are run after all, while beats and workers are killed; ten thousand
-# forecasts of when a run starts; an hour of two hundred tasks that is decided about again.
+# `up` stopped at two hundred moments of its start; beat killed a thousand times while a herd falls due; two beats
+# paused a hundred times beyond their lease; workers and beats killed a hundred times while two thousand occurrences
+# run, in pipelines, under a limit and within budgets; other examples of all properties; hundreds of histories of all
+# policies; every mutant of every policy; two hundred tasks over a year; ten thousand replays of signed messages; a
+# thousand occurrences that are run after all, while beats and workers are killed; ten thousand forecasts of when a run
+# starts; an hour of two hundred tasks that is decided about again.
 # Some minutes each. CHAOS_SEED makes them others.
 chaos: PYTEST += -o faulthandler_timeout=0
 chaos:
+	UP_STOPS=200 $(PYTEST) tests/integration/cli/test_up_stops.py -k any_moment
 	CHAOS_KILLS=1000 $(PYTEST) tests/faults/test_beat_chaos.py
 	CHAOS_PAUSES=100 $(PYTEST) tests/faults/test_paused_beats.py
 	RUN_CHAOS_KILLS=100 RUN_CHAOS_OCCURRENCES=2000 $(PYTEST) tests/faults/test_run_chaos.py

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from mission_control.processes.up_lock import UpLock
-from tests.integration.cli.test_up import SLEEPER, alive, with_tasks
+from tests.processes.ups import SLEEPER, alive, with_tasks
 from tests.stage.command_line import Answer, run_program, start_program
 from tests.stage.waiting import wait_until
 

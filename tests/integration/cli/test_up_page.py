@@ -12,7 +12,7 @@ import pytest
 from mission_control.cli.up.command import _opened_page
 from mission_control.cli.up.screen import Screen
 from mission_control.installation.installation import Installation, current_installation
-from tests.integration.cli.test_up import Up
+from tests.processes.ups import Up
 from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
