@@ -11,7 +11,7 @@ class StopRequest:
     """Notes the signals, in the place of the handler of Celery.
 
     That closes the scheduler and raises, wherever beat just is: in the middle of a command to Redis, or in a
-    `__del__`, where Python drops what is raised.
+    `__del__`, where Python drops what is raised. A second signal is raised at once all the same.
     """
 
     def __init__(self) -> None:
@@ -33,16 +33,13 @@ class StopRequest:
         """
         self._is_waiting = True
         try:
-            self._raise_if_made()
+            if self.is_made:
+                raise SystemExit(0)
             yield
         finally:
             self._is_waiting = False
 
-    def _raise_if_made(self) -> None:
-        if self.is_made:
-            raise SystemExit(0)
-
     def _obey(self, _number: int, _frame: FrameType | None) -> None:
-        self.is_made = True
-        if self._is_waiting:
-            self._raise_if_made()
+        is_second, self.is_made = self.is_made, True
+        if self._is_waiting or is_second:
+            raise SystemExit(0)

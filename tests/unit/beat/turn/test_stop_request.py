@@ -40,6 +40,13 @@ def test_signal_ends_a_wait(stop_request: StopRequest, number: signal.Signals) -
     assert ended.value.code == 0
 
 
+def test_second_signal_is_raised_at_once(stop_request: StopRequest) -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+    assert stop_request.is_made
+    with pytest.raises(SystemExit):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
 def test_thread_listens_to_nothing() -> None:
     before = signal.getsignal(signal.SIGTERM)
     thread = Thread(target=StopRequest().listen)
