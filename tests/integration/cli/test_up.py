@@ -16,15 +16,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.starts_early(25)
 
 
-@pytest.fixture
-def up(tmp_path: Path) -> Iterator[Up]:
-    running = Up(with_tasks(tmp_path, TASKS))
-    try:
-        yield running
-    finally:
-        running.close()
-
-
 @pytest.fixture(scope="module")
 def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """An `up` that several tests use, because it goes on whatever they do."""

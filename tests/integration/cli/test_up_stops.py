@@ -13,19 +13,9 @@ from tests.processes.ups import SLEEPER, TASKS, Up, alive, with_tasks
 from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.starts_early(40)
-
-
-@pytest.fixture
-def up(tmp_path: Path) -> Iterator[Up]:
-    running = Up(with_tasks(tmp_path, TASKS))
-    try:
-        yield running
-    finally:
-        running.close()
 
 
 @pytest.mark.parametrize("sign", ["starting beat", "event=leading", "beat watches", " ready.", "is up"])
